@@ -1,0 +1,1 @@
+"""The workflow engine on this machine: finding a Temporal server, obtaining one, starting it."""
