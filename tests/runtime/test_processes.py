@@ -111,7 +111,7 @@ class TestStopping:
         script = f"trap '' TERM; sleep 300 & echo $! $$ > {tmp_path}/notes; {READY} wait"
         async with supervised as roles:
             await roles.start(role("stubborn", script, stops_within_s=0.2))
-        # A killed process is gone when the kernel comes round to it, the grandchild a moment after its parent.
+        # A killed process goes when the kernel comes round to it, a grandchild a moment after its parent.
         async with asyncio.timeout(10):
             while any(psutil.pid_exists(int(pid)) and _runs(int(pid)) for pid in notes(tmp_path)):
                 await asyncio.sleep(0.05)
